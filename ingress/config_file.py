@@ -22,6 +22,7 @@ from ingress.config import (
     ProcessLogSettings,
     PublicPorts,
     StatusAddresses,
+    file_value,
 )
 from ingress.config import value as accept
 from ingress.config.compression_section import read_compression
@@ -197,7 +198,7 @@ def _read_source(root: Section, folder: Path) -> tuple[FilesSource, Cluster | No
                 "files",
                 "is missing: name files or folders, or write kubernetes: {} for a cluster",
             )
-        paths = section.take_all("files", accept.existing_path(folder), ())
+        paths = section.take_all("files", file_value.existing_path(folder), ())
         if section.has("files") and section.is_empty("files"):
             section.refuse("files", "a file or folder, or a list with at least one")
         files = FilesSource(paths=paths, endpoints=_read_endpoints(section))
@@ -209,7 +210,7 @@ def _read_cluster(source: Section, folder: Path) -> Cluster:
     with source.section("kubernetes") as section:
         return Cluster(
             kubeconfig=section.take(
-                "kubeconfig", accept.or_null(accept.existing_path(folder)), default.kubeconfig
+                "kubeconfig", accept.or_null(file_value.existing_path(folder)), default.kubeconfig
             ),
             context=section.take("context", accept.or_null(accept.context_name), default.context),
             namespaces=section.take_all("namespaces", accept.namespace, default.namespaces),
@@ -255,7 +256,7 @@ def _read_access_log(root: Section, folder: Path) -> AccessLog | None:
     default = AccessLog()
     with root.section("access-log", _NO_ACCESS_LOG) as section:
         return AccessLog(
-            path=section.take("path", accept.log_file(folder), default.path),
+            path=section.take("path", file_value.log_file(folder), default.path),
             format=section.take(
                 "format", accept.one_of("nginx", "nginx-exact", "json"), default.format
             ),
@@ -278,7 +279,9 @@ def _read_endpoints(source: Section) -> dict[LocalService, tuple[LocalAddress, .
 def _read_tls(root: Section, folder: Path) -> TLS:
     with root.section("tls") as section:
         return TLS(
-            secrets=section.take("secrets", accept.or_null(accept.path(folder)), folder / SECRETS),
+            secrets=section.take(
+                "secrets", accept.or_null(file_value.path(folder)), folder / SECRETS
+            ),
             default=section.take("default", accept.or_null(accept.object_name), None),
         )
 
@@ -306,7 +309,7 @@ def _read_hosts(root: Section) -> Hosts:
 def _read_error_pages(root: Section, folder: Path) -> ErrorPages:
     if root.is_null("error-pages"):
         return _DEFAULT.error_pages
-    return root.take("error-pages", accept.error_pages(folder), _DEFAULT.error_pages)
+    return root.take("error-pages", file_value.error_pages(folder), _DEFAULT.error_pages)
 
 
 def _read_hsts(root: Section) -> HSTS | None:

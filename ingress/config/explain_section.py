@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from ingress.config import file_value
 from ingress.config import value as accept
 from ingress.config.explain import ExplainSettings
 from ingress.config.section import Accept, NotAccepted, Section
@@ -25,7 +26,7 @@ def read_explain(root: Section, folder: Path) -> ExplainSettings:
 
 
 def _token(folder: Path) -> Accept[bytes]:
-    accept_path = accept.existing_path(folder)
+    accept_path = file_value.existing_path(folder)
 
     def read(value: object) -> bytes:
         file = accept_path(value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ingress.config import Listen, ListenerKind
+from ingress.config import Listen, ListenerKind, file_value
 from ingress.config import value as accept
 from ingress.config.ports_section import read_listed_ports
 from ingress.config.section import Section
@@ -36,7 +36,7 @@ def read_listener(
     """
     if listen.is_null(kind):
         return ReadListener(())
-    address = accept.listen_address(folder)
+    address = file_value.listen_address(folder)
     if not kind.is_for_clients or not listen.is_mapping(kind):
         return ReadListener(listen.take_all(kind, address, default))
     with listen.section(kind, _ACCEPTED) as section:

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from ingress.config.file_value import existing_path
 from ingress.config.limit_store import LimitStore, parse_store
 from ingress.config.section import Accept, NotAccepted
-from ingress.config.value import existing_path
 
 MOST_AUTHORITIES: Final = 1 << 20
 """Bytes of a file with authorities: those of a whole system have a quarter of that."""

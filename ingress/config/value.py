@@ -8,25 +8,17 @@ message that says what is accepted.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import TypeVar
 
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
 from ingress.config.section import Accept, NotAccepted
 from ingress.cores import usable_cores
-from ingress.error_pages import ErrorPages, PagesRefused, read_pages
 from ingress.linear_pattern import LinearPattern, PatternRefused
-from ingress.listen_address import (
-    AddressRefused,
-    expand_home,
-    is_ip_address,
-    parse_listen_address,
-)
+from ingress.listen_address import is_ip_address
 from ingress.object_name import LABEL, NAME, SIGNER, parse_object_name
 
 T = TypeVar("T")
@@ -202,85 +194,6 @@ def or_null(accept: Accept[T]) -> Callable[[object], T | None]:
     return accept_null
 
 
-def listen_address(folder: Path) -> Accept[str]:
-    """The description of an address to listen on; a port may be a number."""
-
-    def accept(value: object) -> str:
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if not isinstance(value, str):
-            raise NotAccepted("an address such as 127.0.0.1:8080 or tcp:8080; null for none")
-        try:
-            parse_listen_address(value, folder)
-        except AddressRefused as error:
-            raise NotAccepted(str(error)) from None
-        return value
-
-    return accept
-
-
-def path(folder: Path) -> Accept[Path]:
-    """A path; relative paths start at `folder`, and ``~`` is a home folder."""
-
-    def accept(value: object) -> Path:
-        if isinstance(value, str) and value and "\0" not in value:
-            return folder / expand_home(value)
-        raise NotAccepted("a path")
-
-    return accept
-
-
-STDOUT = "stdout"
-
-
-def log_file(folder: Path) -> Accept[Path | None]:
-    """
-    Accept the path of a file that can be written or created; None for ``stdout``. A file
-    of that name is ``./stdout``.
-    """
-    accept_path = path(folder)
-
-    def accept(value: object) -> Path | None:
-        if value == STDOUT:
-            return None
-        try:
-            found = accept_path(value)
-        except NotAccepted:
-            raise NotAccepted(f"a path, or {STDOUT}") from None
-        _check_writable(found)
-        return found
-
-    return accept
-
-
-def _check_writable(file: Path) -> None:
-    folder = file.parent
-    if os.path.exists(file):
-        if os.path.isdir(file) or file.is_socket():
-            raise NotAccepted(f"a file that can be written; {file} is not a file")
-        if not os.access(file, os.W_OK):
-            raise NotAccepted(f"a writable file; {file} is not writable")
-    elif not os.path.isdir(folder):
-        raise NotAccepted(f"a file in an existing folder; there is no folder {folder}")
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        raise NotAccepted(f"a file in a writable folder; {folder} is not writable")
-
-
-def existing_path(folder: Path) -> Accept[Path]:
-    """Accept the path of a file or folder that exists and can be read."""
-    accept_path = path(folder)
-
-    def accept(value: object) -> Path:
-        found = accept_path(value)
-        if not os.path.exists(found):
-            raise NotAccepted(f"an existing file or folder; {found} does not exist")
-        if not os.access(found, os.R_OK):
-            raise NotAccepted(f"a readable file or folder; {found} is not readable")
-        return found
-
-    return accept
-
-
 def object_name(value: object) -> tuple[str, str]:
     """``NAMESPACE/NAME``."""
     name = parse_object_name(value) if isinstance(value, str) else None
@@ -315,19 +228,6 @@ def workers(value: object) -> int:
         return integer(1, MAX_WORKERS)(value)
     except NotAccepted as error:
         raise NotAccepted(f"{error}; or auto for one per core") from None
-
-
-def error_pages(folder: Path) -> Accept[ErrorPages]:
-    """Accept the path of a folder of error pages, which is read."""
-    accept_path = path(folder)
-
-    def accept(value: object) -> ErrorPages:
-        try:
-            return read_pages(accept_path(value))
-        except PagesRefused as error:
-            raise NotAccepted(str(error)) from None
-
-    return accept
 
 
 def network(value: object) -> IPv4Network | IPv6Network:
@@ -366,7 +266,7 @@ def local_address(value: object) -> LocalAddress:
 
 
 def _is_host(bracketed: str | None, name: str) -> bool:
-    if bracketed is None and not re.fullmatch(r"[0-9.]+", name):
+    if bracketed is None and not _NUMBERS.fullmatch(name):
         return _HOST.fullmatch(name) is not None
     try:
         ip_address = ipaddress.ip_address(bracketed or name)

@@ -28,6 +28,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from ingress.config import file_value
 from ingress.config import value as accept
 from ingress.config.section import Accept, NotAccepted, Section
 from ingress.errors import IngressError
@@ -130,7 +131,7 @@ def acceptor(hint: Any, folder: Path) -> Accept[Any] | None:
         int: _integer,
         float: _number,
         bytes: lambda value: _text(value).encode(),
-        Path: accept.path(folder),
+        Path: file_value.path(folder),
     }
     if hint in simple:
         return simple[hint]

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from cryptography import x509
 
+from ingress.config.file_value import path as accept_path
 from ingress.config.section import Accept, NotAccepted
-from ingress.config.value import path as accept_path
 from ingress.config.value import text as accept_text
 from ingress.kube.api.fresh_files import UnreadableFile, read_file
 from ingress.kube.api.server import Server, is_host_name, is_ip_address, parse_server_url
