@@ -5,7 +5,6 @@ In a cluster: what ``kubectl apply`` does is served a moment later, by one repli
 from __future__ import annotations
 
 import signal
-import ssl
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,7 +26,7 @@ from tests.e2e.cluster_case import (
     with_class,
 )
 from tests.support.certs import CertificateAuthority
-from tests.support.client import HTTPClient, trusting
+from tests.support.client import count_names, trusting
 from tests.support.deploy import DEPLOY, written
 from tests.support.fake_api.access import Rule
 from tests.support.manifest import (
@@ -108,13 +107,17 @@ class ServingTests(ClusterTestCase):
         # The Secret first: an Ingress without it is a Problem that also says "may not".
         self.kubectl.apply(secret_manifest("tls", first), web)
         context = trusting(authority.root_pem)
-        wait_until(lambda: count_names(self.process, context) == 1, "the certificate")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 1, "the certificate"
+        )
         self.kubectl.apply(secret_manifest("tls", second))
-        wait_until(lambda: count_names(self.process, context) == 2, "the new one")
+        wait_until(lambda: count_names(self.process.folder / "https", context) == 2, "the new one")
         # A server that starts refuses everything for a while, Secrets included.
         self.api.restart(loading=2.0)
         self.kubectl.apply(secret_manifest("tls", first))
-        wait_until(lambda: count_names(self.process, context) == 1, "the first one again")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 1, "the first one again"
+        )
         self.assertNotIn("may not", self.process.log)
         asked = [each for each in self.api.requests if each["user"] == ACCOUNT]
         verbs = {each["verb"] for each in asked if each["resource"] == "secrets"}
@@ -149,18 +152,6 @@ class ServingTests(ClusterTestCase):
         age = sample_value(metrics, "txingress_api_age_seconds", kind="ConfigMap")
         assert age is not None
         self.assertLess(age, MAX_SILENCE)
-
-
-def count_names(replica: Replica, context: ssl.SSLContext) -> int:
-    """How many names the certificate of a.example has; none if it is not trusted."""
-    try:
-        with HTTPClient(replica.folder / "https", tls=context, server_name="a.example") as client:
-            assert isinstance(client.socket, ssl.SSLSocket)
-            found = client.socket.getpeercert()
-    except ssl.SSLCertVerificationError:
-        return 0
-    assert found is not None
-    return len(found["subjectAltName"])
 
 
 class ReplicaTests(ClusterTestCase):

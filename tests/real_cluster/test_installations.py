@@ -18,9 +18,8 @@ from tests.real_cluster.case import (
     of_class,
     web_ingress,
 )
-from tests.real_cluster.test_serving import count_names
 from tests.support.certs import CertificateAuthority
-from tests.support.client import trusting
+from tests.support.client import count_names, trusting
 from tests.support.manifest import ingress_manifest, secret_manifest, service_manifest
 from tests.support.process import wait_until
 
@@ -79,7 +78,10 @@ class ScopedTests(RealClusterTestCase):
             namespace="shop",
         )
         context = trusting(self.authority.root_pem)
-        wait_until(lambda: count_names(self.process, context) == 1, "the default certificate")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 1,
+            "the default certificate",
+        )
         self.wait_for_addresses("broken", {"ip": BALANCER}, namespace="shop")
         events = ("events.events.k8s.io", "--namespace", "shop", "-o", "name")
         wait_until(lambda: "broken." in self.kubectl.run("get", *events), "the Event")

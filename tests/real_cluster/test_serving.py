@@ -5,7 +5,6 @@ What is applied to a real API server is served a moment later.
 from __future__ import annotations
 
 import json
-import ssl
 from pathlib import Path
 
 import yaml
@@ -14,7 +13,6 @@ from tests.real_cluster.case import (
     BALANCER,
     NAMESPACE,
     RealClusterTestCase,
-    Replica,
     manual_slice,
     of_class,
     refusal,
@@ -22,7 +20,7 @@ from tests.real_cluster.case import (
     web_ingress,
 )
 from tests.support.certs import CertificateAuthority
-from tests.support.client import HTTPClient, trusting
+from tests.support.client import count_names, trusting
 from tests.support.manifest import (
     endpoint_manifests,
     external_manifest,
@@ -218,9 +216,13 @@ class ServingTests(RealClusterTestCase):
             *(service_manifest("web"), manual_slice("web", [A]), secret_manifest("tls", first)),
         )
         context = trusting(authority.root_pem)
-        wait_until(lambda: count_names(self.process, context) == 1, "the certificate")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 1, "the certificate"
+        )
         self.apply(secret_manifest("tls", second))
-        wait_until(lambda: count_names(self.process, context) == 2, "the new certificate")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 2, "the new certificate"
+        )
 
     def test_token(self) -> None:
         """The kubelet renews the token, after which the old one need not hold any more."""
@@ -245,15 +247,3 @@ class ServingTests(RealClusterTestCase):
         finally:
             self.process.deliver(self.config())
         self.wait_for_status(404)
-
-
-def count_names(replica: Replica, context: ssl.SSLContext) -> int:
-    """How many names the certificate of a.example has; none if it is not trusted."""
-    try:
-        with HTTPClient(replica.folder / "https", tls=context, server_name="a.example") as client:
-            assert isinstance(client.socket, ssl.SSLSocket)
-            found = client.socket.getpeercert()
-    except ssl.SSLCertVerificationError:
-        return 0
-    assert found is not None
-    return len(found["subjectAltName"])

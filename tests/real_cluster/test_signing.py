@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.real_cluster.case import RealClusterTestCase, web_ingress
-from tests.real_cluster.test_serving import count_names
 from tests.support.certs import CertificateAuthority
-from tests.support.client import trusting
+from tests.support.client import count_names, trusting
 from tests.support.manifest import service_manifest
 from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE, wait_until
 
@@ -77,7 +76,9 @@ class SigningTests(RealClusterTestCase):
         self.assertEqual(request["spec"]["signerName"], SIGNER)
         self.sign(request)
         context = trusting(self.authority.root_pem)
-        wait_until(lambda: count_names(self.process, context) == 1, "the certificate")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 1, "the certificate"
+        )
         made = self.kubectl.get("secret", "web-tls")
         self.assertEqual(made["type"], "kubernetes.io/tls")
         self.assertEqual(made["metadata"]["labels"]["app.kubernetes.io/managed-by"], "txingress")
@@ -93,7 +94,9 @@ class SigningTests(RealClusterTestCase):
         ingress["spec"]["rules"].append(rule)
         self.apply(ingress)
         self.sign(self.wait_for_request("default/web-tls"))
-        wait_until(lambda: count_names(self.process, context) == 2, "the new certificate")
+        wait_until(
+            lambda: count_names(self.process.folder / "https", context) == 2, "the new certificate"
+        )
         # Not wanted any more.
         self.apply(
             web_ingress("gone", "d.example", tls={"d-tls": ["d.example"]}, annotations=annotation)

@@ -218,6 +218,18 @@ class HTTPClient:
         self._buffer += data
 
 
+def count_names(port: int | Path, context: ssl.SSLContext, host: str = "a.example") -> int:
+    """:return: how many names the certificate of a host has; none if it is not trusted."""
+    try:
+        with HTTPClient(port, tls=context, server_name=host) as client:
+            assert isinstance(client.socket, ssl.SSLSocket)
+            found = client.socket.getpeercert()
+    except ssl.SSLCertVerificationError:
+        return 0
+    assert found is not None
+    return len(found["subjectAltName"])
+
+
 def trusting(root_pem: bytes, *, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """
     Make a client's context that trusts one authority and checks names.
