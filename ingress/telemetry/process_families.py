@@ -91,8 +91,17 @@ def _usage(proxy: ObservedProxy, vitals: list[Vitals], labels: str) -> Iterator[
 
 
 def _own(proxy: ObservedProxy) -> Iterator[Family]:
-    totals = proxy.totals
-    counters = totals.counters
+    counters = proxy.totals.counters
+    yield from _requests(counters)
+    yield from _refusals(counters)
+    yield from _policies(counters)
+    yield _limited(counters)
+    yield from _further_requests(counters)
+    yield from _endpoints(proxy)
+    yield from _losses(proxy)
+
+
+def _requests(counters: Counters) -> Iterator[Family]:
     family = Family(
         f"{OWN_PREFIX}_exchanges_total",
         "counter",
@@ -104,6 +113,10 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Fields of requests that no endpoint got, because of the characters in their names",
         counters.dropped_fields,
     )
+
+
+def _refusals(counters: Counters) -> Iterator[Family]:
+    """Yield families of clients that got no connection, or not all that they wanted."""
     family = Family(
         f"{OWN_PREFIX}_share_refusals_total",
         "counter",
@@ -121,8 +134,10 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Client connections that were closed because they did not begin as they must",
     )
     yield by_label(family, "reason", counters.refused_openings)
-    yield from _policies(counters)
-    yield _limited(counters)
+
+
+def _further_requests(counters: Counters) -> Iterator[Family]:
+    """Yield families of what is sent beside the requests of clients."""
     family = Family(
         f"{OWN_PREFIX}_mirror_copies_total",
         "counter",
@@ -133,6 +148,10 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         f"{OWN_PREFIX}_spans_total", "counter", "Spans (OpenTelemetry), by what became of them"
     )
     yield by_label(family, "result", counters.spans)
+
+
+def _endpoints(proxy: ObservedProxy) -> Iterator[Family]:
+    counters = proxy.totals.counters
     yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Requests that were sent to another endpoint after one had failed",
@@ -152,6 +171,12 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         f"{OWN_PREFIX}_health_checks_total", "counter", "Health checks, by their results"
     )
     yield by_label(family, "result", {"failure": 0, "success": 0, **proxy.health_check_results})
+
+
+def _losses(proxy: ObservedProxy) -> Iterator[Family]:
+    """Yield families of what is missing elsewhere: lines, series, workers."""
+    totals = proxy.totals
+    counters = totals.counters
     yield counter(
         f"{OWN_PREFIX}_access_log_dropped_lines_total",
         "Lines of the access log that were lost",
