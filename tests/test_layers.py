@@ -19,6 +19,26 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 MAX_LINES = {"ingress": 400, "examples": 400, "etc": 400, "benchmarks": 400, "tests": 1000}
 """By folder; a module of tests has all of those of one module."""
 
+MAX_FUNCTION = 40
+"""Lines of a function behind its docstring."""
+
+LONG_FUNCTIONS = {
+    "ingress.admin.html.explanation_view._steps",
+    "ingress.admin.html.figures.figures",
+    "ingress.command.shadow_command.add_arguments",
+    "ingress.config_file._read_config",
+    "ingress.explain.as_json.as_json",
+    "ingress.explain.explanation.explain",
+    "ingress.http2.stream.__init__",
+    "ingress.kube.cluster.source.__init__",
+    "ingress.kube.writing.cluster_writer.__init__",
+    "ingress.message.__init__",
+    "ingress.migration.controller._installation",
+    "ingress.routing.build._update",
+    "ingress.tap.makeService",
+}
+"""Those that are longer: one value or one order of steps each. None may join them."""
+
 FORBIDDEN = [
     # Whose modules        must not import          but for
     ("ingress.routing", "ingress.downstream", ()),
@@ -136,6 +156,17 @@ def _imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def _long_functions(folder: Path) -> Iterator[str]:
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                behind = 1 if ast.get_docstring(node, clean=False) is not None else 0
+                body = node.body[behind:]
+                if body and (body[-1].end_lineno or 0) - body[0].lineno >= MAX_FUNCTION:
+                    place = file.relative_to(folder.parent).with_suffix("")
+                    yield f"{'.'.join(place.parts).removesuffix('.__init__')}.{node.name}"
+
+
 def _is_below(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
@@ -245,6 +276,10 @@ class LayoutTests(SynchronousTestCase):
             if (size := file.read_text().count("\n")) > most
         ]
         self.assertEqual(too_large, [])
+
+    def test_functions(self) -> None:
+        """No function is longer than one can take in, but for those that are known."""
+        self.assertEqual(set(_long_functions(CHECKOUT / "ingress")), LONG_FUNCTIONS)
 
     def test_mirror(self) -> None:
         """Each module of tests has the name and the place of the module that it tests."""
