@@ -22,7 +22,7 @@ from ingress.policy.limiter import Limiter
 from ingress.relay.proxy_header import proxy_header
 from ingress.relay.relay import Relay
 from ingress.relay.resources import RelayResources
-from ingress.routing.match import find_host
+from ingress.routing.match import find_passthrough
 from ingress.routing.passthrough import Passthrough
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_outcome import RelayOutcome
@@ -62,16 +62,11 @@ class PassedConnections:
 
     def find(self, server_name: bytes | None) -> Passthrough | None:
         """
-        Find what becomes of a connection by the host that requests of that name get.
-
-        :param server_name: as sent, in any case, with or without trailing dot; None for none.
-        :return: None if TLS ends here.
+        :param server_name: as `find_passthrough` takes it.
+        :return: who gets the connection; None if TLS ends here.
         """
         snapshot = self._relays.snapshot
-        if snapshot is None or not server_name:
-            return None
-        found = find_host(snapshot, server_name.lower().removesuffix(b"."))
-        return None if found is None else found.passthrough
+        return None if snapshot is None else find_passthrough(snapshot, server_name)
 
     def begin(
         self,

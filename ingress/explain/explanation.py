@@ -42,7 +42,7 @@ from ingress.policy.feature import RouteFeature
 from ingress.problem import Origin, Problem, quoted
 from ingress.problem_code import Code
 from ingress.routing.build import Built
-from ingress.routing.match import find_host
+from ingress.routing.match import find_passthrough
 from ingress.routing.passthrough import Passthrough
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate
@@ -193,12 +193,10 @@ def explain(
 
 
 def _passthrough(built: Built, asked: Asked) -> Passthrough | None:
-    """Find who gets the connection of a request; `ingress.downstream.passthrough` does the same."""
-    if not asked.is_secure or not asked.server_name:
+    """Find who gets the connection of a request."""
+    if not asked.is_secure:
         return None
-    name = asked.server_name.encode("utf-8", "surrogateescape")
-    host = find_host(built.snapshot, name.lower().removesuffix(b"."))
-    return None if host is None else host.passthrough
+    return find_passthrough(built.snapshot, asked.server_name.encode("utf-8", "surrogateescape"))
 
 
 def passed_through(explanation: Explanation, passthrough: Passthrough) -> Explanation:

@@ -10,6 +10,7 @@ from ingress.client_session import ClientTrust
 from ingress.endpoint import Upstream, UpstreamKey
 from ingress.message import Request
 from ingress.policy.context import Captures
+from ingress.routing.passthrough import Passthrough
 from ingress.routing.pattern_index import captures_of
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
@@ -111,6 +112,20 @@ def find_client_trust(snapshot: Snapshot, server_name: str | None) -> ClientTrus
     name = (server_name or "").lower().removesuffix(".")
     found = find_host(snapshot, name.encode("utf-8", "surrogateescape"))
     return None if found is None else found.client_trust
+
+
+def find_passthrough(snapshot: Snapshot, server_name: bytes | None) -> Passthrough | None:
+    """
+    Find who gets a connection as it is: the host that requests of that name get says so.
+
+    :param server_name: the client's SNI, in any case, with or without trailing dot; None if the
+        client sent none.
+    :return: None if TLS ends here.
+    """
+    if not server_name:
+        return None
+    found = find_host(snapshot, server_name.lower().removesuffix(b"."))
+    return None if found is None else found.passthrough
 
 
 def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:
