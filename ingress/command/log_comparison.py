@@ -171,11 +171,10 @@ class LogComparer:
         return _different(entry, decision)
 
 
-def examples_text(entry: LogEntry) -> str:
-    """:return: the request of a line, for people; no query, which may have secrets."""
-    host = entry.host.decode("utf-8", "replace") if entry.host is not None else ""
-    target = entry.target.partition(b"?")[0].decode("utf-8", "replace")
-    return shown(f"{entry.method.decode('ascii', 'replace')} {host}{target}", _MOST_SHOWN)
+def request_text(method: bytes, host: bytes | None, target: bytes) -> str:
+    """:return: a request for people; no query, which may have secrets."""
+    place = (host or b"") + target.partition(b"?")[0]
+    return shown(f"{method.decode('ascii', 'replace')} {_decoded(place)}", _MOST_SHOWN)
 
 
 def _different(entry: LogEntry, decision: Decision) -> Comparison:
@@ -204,7 +203,11 @@ def _labels(decision: Decision) -> str:
 
 
 def _text(name: bytes) -> str:
-    return shown(name.decode("utf-8", "replace"), _MOST_SHOWN)
+    return shown(_decoded(name), _MOST_SHOWN)
+
+
+def _decoded(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
 
 
 def _upstream(route: Route) -> bytes:

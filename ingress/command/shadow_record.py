@@ -15,7 +15,7 @@ from ingress.command.log_comparison import (
     Comparison,
     LogComparer,
     Result,
-    examples_text,
+    request_text,
 )
 from ingress.command.log_format import LogEntry, Reader
 from ingress.command.log_tally import Group, Tally
@@ -159,7 +159,11 @@ class ShadowRecord:
             text = shown(line_of_log[:_MOST_SHOWN].decode("utf-8", "replace"), _MOST_SHOWN)
             self._add("log", text, _MALFORMED)
         else:
-            self._add("log", examples_text(entry), rules.lines.compare(entry))
+            self._add(
+                "log",
+                request_text(entry.method, entry.host, entry.target),
+                rules.lines.compare(entry),
+            )
 
     def cut_line(self) -> None:
         """Count a line whose end never came."""
@@ -185,7 +189,11 @@ class ShadowRecord:
             return
         entry = _entry(asked, answer)
         if entry is not None:
-            self._add("mirror", examples_text(entry), rules.copies.compare(entry))
+            self._add(
+                "mirror",
+                request_text(entry.method, entry.host, entry.target),
+                rules.copies.compare(entry),
+            )
             return
         self.last_seen = self._now()
         self._add_answer(asked, rules.decider.decide(asked))
@@ -221,7 +229,9 @@ class ShadowRecord:
                 self.beyond += 1
                 return
             group = self.answers[key] = Group()
-        group.add(self.results["mirror", "decided"], _copy_text(asked))
+        group.add(
+            self.results["mirror", "decided"], request_text(asked.method, asked.host, asked.target)
+        )
 
     def as_json(self) -> dict[str, Any]:
         """:return: plain values: as those of ``txingress simulate``, and the answers to copies."""
@@ -301,10 +311,3 @@ def _entry(asked: LoggedRequest, answer: str) -> LogEntry | None:
         None,
         asked.fields,
     )
-
-
-def _copy_text(asked: LoggedRequest) -> str:
-    """:return: a request for people, without its query."""
-    target = asked.target.partition(b"?")[0].decode("utf-8", "replace")
-    text = f"{asked.method.decode('ascii', 'replace')} {asked.host.decode('ascii', 'replace')}"
-    return shown(f"{text}{target}", _MOST_SHOWN)

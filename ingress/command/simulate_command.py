@@ -19,7 +19,7 @@ from ingress.command.log_comparison import (
     Comparison,
     LogComparer,
     Result,
-    examples_text,
+    request_text,
 )
 from ingress.command.log_format import Reader, configured_format, make_reader
 from ingress.command.log_lines import open_log, read_lines
@@ -130,7 +130,7 @@ def _compare_all(
         if found.result is Result.SAME:
             tally.counts[Result.SAME] += 1
         else:
-            tally.add(number, examples_text(entry), found)
+            tally.add(number, request_text(entry.method, entry.host, entry.target), found)
 
 
 def host_of(written: str) -> bytes:
