@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from ingress.dns.errors import LookupFailed, NoAddress
 from ingress.dns.lookup import Answer
+from ingress.growing_delay import growing_delay
 
 LOOKUPS_AT_ONCE: Final = 10
 
@@ -173,8 +174,8 @@ class NameResolver:
             known = name.resolution.addresses if name.resolution is not None else ()
             kept = "; its last addresses stay in use" if known else ""
             self._know(name, Resolution(known, f"{name.name} cannot be resolved: {error}{kept}"))
-        delay = min(MAX_RETRY, FIRST_RETRY * 2.0 ** min(name.failures, 16))
         name.failures += 1
+        delay = growing_delay(FIRST_RETRY, MAX_RETRY, name.failures)
         return delay * self._random.uniform(0.5, 1.0)
 
     def _know(self, name: _Name, resolution: Resolution) -> None:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
+from ingress.growing_delay import growing_delay
 from ingress.kube.api.client import APIClient
 from ingress.kube.objects import OWNER_LABEL, Ingress, ObjectName, Secret
 from ingress.kube.writing.event import Notice
@@ -240,7 +241,7 @@ class CertificateKeeper:
             return
         before = self._failed.get(wanted.secret)
         times = before.times + 1 if before is not None else 1
-        delay = min(FIRST_DELAY * 2 ** (times - 1), MAX_DELAY)
+        delay = growing_delay(FIRST_DELAY, MAX_DELAY, times)
         self._failed[wanted.secret] = _Failed(wanted, times, self._clock.seconds() + delay)
         failure.trap(IngressError)
         again = timedelta(seconds=delay)

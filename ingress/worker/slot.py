@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ingress.downstream.listeners import Listeners
+from ingress.growing_delay import growing_delay
 from ingress.worker.channel import Channel
 from ingress.worker.feed import Publication
 from ingress.worker.link import SHARE_SILENCE, SILENCE, WorkerLink, WorkerObserver
@@ -262,7 +263,7 @@ class Slot:
     def _count_loss(self) -> float:
         """:return: seconds until another process is started."""
         self.losses += 1
-        return float(min(MAX_PAUSE, 2.0 ** (self.losses - 2))) if self.losses > 1 else 0.0
+        return growing_delay(1.0, MAX_PAUSE, self.losses - 1) if self.losses > 1 else 0.0
 
     def _spell_next(self, pause: float) -> str:
         if self._is_ending or not self._has_forks:

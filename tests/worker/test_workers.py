@@ -551,6 +551,15 @@ class LossTests(WorkersTestCase):
         self.clock.advance(1)
         self.assertEqual(self.events, ["fork 1"])
 
+    def test_never_forked(self) -> None:
+        """Where no process can be forked for days, it is tried again all the same."""
+        self.begin()
+        for _ in range(1100):
+            self.events.clear()
+            self.forks.report(Report(WorkerEvent.CANNOT_FORK, 1, 0, errno.EAGAIN))
+            self.clock.advance(MAX_PAUSE)
+            self.assertIn("fork 1", self.events)
+
     def test_accept_despite(self) -> None:
         """One that ends again and again at the start keeps nobody waiting for the other."""
         self.begin()

@@ -7,6 +7,8 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
+from ingress.growing_delay import growing_delay
+
 FIRST_DELAY: Final = 0.5
 MAX_DELAY: Final = 10.0
 """
@@ -40,9 +42,8 @@ class Backoff:
 
         :param retry_after: the least that the server asks for.
         """
-        # The bound keeps the power within what a float can be.
-        delay = min(self._longest, self._first * 2.0 ** min(self.failures, 32))
         self.failures += 1
+        delay = growing_delay(self._first, self._longest, self.failures)
         delay *= 0.5 + 0.5 * self._random.random()
         return max(delay, min(retry_after or 0.0, MAX_RETRY_AFTER))
 

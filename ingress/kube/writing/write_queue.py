@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
+from ingress.growing_delay import growing_delay
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.time_limit import within
 from ingress.kube.writing.lanes import Lanes
@@ -259,7 +260,7 @@ class WriteQueue(Generic[K]):
 
     def _try_later(self, name: K) -> None:
         count = self._failures[name] = self._failures.get(name, 0) + 1
-        delay = self._jittered(min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(count - 1, 16)))
+        delay = self._jittered(growing_delay(FIRST_DELAY, MAX_DELAY, count))
         self._add_later(name, self._clock.seconds() + delay)
 
     def _add_later(self, name: K, when: float) -> None:
@@ -274,10 +275,10 @@ class WriteQueue(Generic[K]):
         now = self._clock.seconds()
         if now < self._paused_until:
             return  # one of several requests that failed together
-        pause = self._jittered(min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(self._pauses, 16)))
+        self._pauses += 1
+        pause = self._jittered(growing_delay(FIRST_PAUSE, MAX_PAUSE, self._pauses))
         if isinstance(error, APIError) and error.retry_after is not None:
             pause = max(pause, min(error.retry_after, MAX_DELAY))
-        self._pauses += 1
         self._paused_until = now + pause
 
     def _jittered(self, delay: float) -> float:
