@@ -12,7 +12,7 @@ from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.reading import CLOSED, ReadData, read_data
 from ingress.config_map.table import KEYS
 from ingress.migration.controller import Installation, parse_reference
-from ingress.migration.raw import RawObject, as_mapping
+from ingress.migration.raw import RawObject, as_mapping, as_port
 from ingress.migration.verdict import ACCESS, NOTHING, Part, Row, Verdict, as_value, plain
 
 _SECRET_WORDS: Final = ("password", "secret", "token", "-key", "snippet", "auth", "cookie")
@@ -153,7 +153,7 @@ def _missing(name: tuple[str, str] | None, follows: str) -> Row:
 def _ports(protocol: str, item: RawObject) -> Iterator[Row]:
     for port, target in data_of(item).items():
         match = _STREAM.fullmatch(target.strip())
-        good = match is not None and port.isdigit() and 0 < int(port) < 65536
+        good = match is not None and as_port(port) is not None
         yield Row(
             Part.KEY,
             f"{protocol} {port}",

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingress.document.yaml_value import plain_value
 from ingress.migration.controller import DEFAULT_CLASS, DEFAULT_CONTROLLER
-from ingress.migration.raw import RawObject, as_list, as_mapping, at
+from ingress.migration.raw import RawObject, as_list, as_mapping, as_port, at
 
 CHART: Final = "ingress-nginx"
 _FLAG_OF_VALUE: Final = (
@@ -309,8 +309,8 @@ def _is_on(values: object, *path: str) -> bool:
 def _numbers(services: object) -> Iterator[int]:
     """Yield the ports of TCP or UDP services; others are told where their ConfigMap is judged."""
     for written in as_mapping(services):
-        if str(written).isascii() and str(written).isdigit() and 0 < int(written) < 65536:
-            yield int(written)
+        if (number := as_port(written)) is not None:
+            yield number
 
 
 def _text(value: object) -> str:

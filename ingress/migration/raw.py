@@ -6,6 +6,7 @@ Secrets are never kept: nothing of them can get into what is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -23,6 +24,8 @@ KINDS: Final = frozenset(
 _WITHOUT_NAMESPACE: Final = frozenset({"IngressClass", "ValidatingWebhookConfiguration"})
 _WITH_LINES: Final = frozenset({"ConfigMap", "DaemonSet", "Deployment"})
 """Those of which the report names the lines of keys and arguments."""
+
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,12 @@ def as_mapping(value: object) -> Mapping[str, Any]:
 def as_list(value: object) -> Sequence[Any]:
     """:return: the value if it is a list, else an empty one."""
     return value if isinstance(value, list | tuple) else ()
+
+
+def as_port(written: object) -> int | None:
+    """:return: the number of a port, as a key or a value has it; None for what is none."""
+    text = str(written)
+    return int(text) if _PORT.fullmatch(text) and 0 < int(text) < 65536 else None
 
 
 def read_raw(document: Document, file: str) -> Iterator[RawObject]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingress.migration.config_maps import data_of
 from ingress.migration.controller import Installation
-from ingress.migration.raw import RawObject, as_list, as_mapping, at
+from ingress.migration.raw import RawObject, as_list, as_mapping, as_port, at
 from ingress.migration.verdict import (
     NO_WEBHOOK,
     NOTICED_WITHOUT_WEBHOOK,
@@ -145,8 +145,8 @@ def stream_ports(installation: Installation) -> list[dict[str, Any]]:
             found[key] = {**made, "hostPort": on_host} if on_host else made
     # On the network of the node nobody has to list them.
     for written, protocol in sorted(named - found.keys()) if on_node else ():
-        if written.isascii() and written.isdigit() and 0 < int(written) < 65536:
-            number = int(written)
+        number = as_port(written)
+        if number is not None:
             name = f"{number}-{protocol.lower()}"
             made = {"name": name, "containerPort": number, "protocol": protocol}
             found[written, protocol] = {**made, "hostPort": number}

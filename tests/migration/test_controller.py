@@ -11,6 +11,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.document import load_documents
+from ingress.migration.config_maps import judge_others
 from ingress.migration.controller import Installation, find_installations, parse_reference
 from ingress.migration.helm import objects_of
 from ingress.migration.manifests import File, manifest_files
@@ -196,6 +197,23 @@ class ManifestTests(SynchronousTestCase):
             self.assertLessEqual(moved["selector"].items(), labels.items())
             self.assertFalse(moved["selector"].items() <= found.pod_labels.items())
             self.assertEqual(moved["ports"], [{"port": 80, "targetPort": "http"}])
+
+    def test_no_ports(self) -> None:
+        """Keys that are no ports are told, whatever digits they are made of."""
+        data = dict.fromkeys(("0", "65536", "\N{SUPERSCRIPT TWO}", "9" * 5000), "default/db:5432")
+        [found] = find_installations(
+            raw(
+                workload(args=["--tcp-services-configmap=kube-system/tcp"]),
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": "tcp", "namespace": "kube-system"},
+                    "data": data,
+                },
+            )
+        )
+        verdicts = [row.verdict for row in judge_others(found)]
+        self.assertEqual(verdicts, [Verdict.DIFFERS] * len(data))
 
     def test_ports(self) -> None:
         """Ports keep their numbers and names; one that leads to somebody's own port is told."""
