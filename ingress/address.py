@@ -52,7 +52,9 @@ def strip_leading_zeros(text: str) -> str:
     :return: any other text unchanged.
     """
     parts = text.split(".")
-    if len(parts) != IPV4_SIZE or not all(part.isdecimal() and len(part) <= 3 for part in parts):
+    if len(parts) != IPV4_SIZE or not text.isascii():
+        return text
+    if not all(part.isdecimal() and len(part) <= 3 for part in parts):
         return text
     return ".".join(str(int(part)) for part in parts)
 

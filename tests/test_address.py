@@ -80,6 +80,7 @@ class AddressTests(SynchronousTestCase):
             ("0001.0.0.1", "0001.0.0.1"),
             ("10.0.1", "10.0.1"),
             ("0x10.0.0.1", "0x10.0.0.1"),
+            ("\N{ARABIC-INDIC DIGIT ONE}.0.0.1", "\N{ARABIC-INDIC DIGIT ONE}.0.0.1"),
             ("::1", "::1"),
         ):
             self.assertEqual(strip_leading_zeros(text), expected)
