@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from ingress import late
-from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
 from ingress.errors import IngressError, Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits
-from ingress.message import Fields, Request
+from ingress.message import Fields
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.trace_context import TraceContext
+from ingress.policy.variables import RequestSource
 
 
 class Subrequest(NamedTuple):
@@ -88,20 +88,8 @@ class SubrequestFailed(IngressError):
         self.detail = detail
 
 
-class Asking(Protocol):
+class Asking(RequestSource, Protocol):
     """The request of a client that a policy asks for: a `PolicyContext`."""
-
-    @property
-    def request(self) -> Request:
-        """The request of the client."""
-
-    @property
-    def client(self) -> BelievedClient:
-        """The client, as far as it is believed."""
-
-    @property
-    def request_id(self) -> bytes:
-        """The id of the request."""
 
     @property
     def rule(self) -> RuleIdentity:
