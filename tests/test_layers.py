@@ -5,6 +5,7 @@ The rules of the layout: who may import whom, how large a module may be, where i
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -276,6 +277,14 @@ class LayoutTests(SynchronousTestCase):
             if (size := file.read_text().count("\n")) > most
         ]
         self.assertEqual(too_large, [])
+
+    def test_map(self) -> None:
+        """ARCHITECTURE.md says of each module and package at the top what it is for."""
+        text = (CHECKOUT / "ARCHITECTURE.md").read_text()
+        text = re.sub("```.*?```", "", text, flags=re.DOTALL)
+        names = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", text))))
+        parts = {each.stem for each in (CHECKOUT / "ingress").iterdir() if each.stem[0] not in "._"}
+        self.assertEqual(parts - names - {"py"}, set())
 
     def test_functions(self) -> None:
         """No function is longer than one can take in, but for those that are known."""
