@@ -29,7 +29,7 @@ USES_SOCKETS = (
     "tests.command.test_main.CommandTests.test_light",
     "tests.command.test_main.CommandTests.test_light_check",
     "tests.command.test_manual.ManualTests.test_formatted",
-    "tests.config.test_value.AcceptTests.test_log_file_that_may_not_be_written",
+    "tests.config.test_file_value.AcceptTests.test_log_file_that_may_not_be_written",
     "tests.dns.test_client",
     "tests.dns.test_route",
     "tests.downstream.test_accepting_port",
