@@ -11,8 +11,8 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.command.test_main import run
 from tests.support.cert_manager import Challenge, solver_ingress, solver_service
+from tests.support.command import run
 from tests.support.process import CHECKOUT
 
 CLASS = {

@@ -27,9 +27,9 @@ from ingress.config import Limits
 from ingress.config_file import load_config
 from ingress.policy.support import Verdict, support_of_all
 from ingress.problem_code import Code
-from tests.command.test_main import run
 from tests.e2e.test_migration import logged
 from tests.support.client import HTTPClient
+from tests.support.command import run
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering
 from tests.support.fake_api import FakeAPIProcess
 from tests.support.kubectl import find_kubectl

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.command.test_main import run
+from tests.support.command import run
 
 SECRET = {
     "apiVersion": "v1",

@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.command import bounded_input
 from ingress.command.bounded_input import copy_input, is_stream, read_input
 from ingress.command.failure import CannotRun
-from tests.command.test_main import run
 from tests.command.test_offline import WEB
+from tests.support.command import run
 
 LIMIT = "4 MiB (4,194,304 bytes) at most are read"
 MOST = 4 << 20

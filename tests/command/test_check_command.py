@@ -11,7 +11,7 @@ from urllib.parse import quote
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.problem_code import Code
-from tests.command.test_main import run
+from tests.support.command import run
 
 INGRESS = """apiVersion: networking.k8s.io/v1
 kind: Ingress

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.command.test_main import run
 from tests.support.certs import CertificateAuthority
+from tests.support.command import run
 from tests.support.manifest import ingress_manifest, secret_manifest, service_manifest
 
 RANGES = {"whitelist-source-range": "10.0.0.0/8"}

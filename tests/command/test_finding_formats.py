@@ -18,7 +18,7 @@ from ingress.command.finding_formats import FORMATS
 from ingress.command.findings import Finding
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
-from tests.command.test_main import run
+from tests.support.command import run
 from tests.support.manifest import ingress_manifest
 
 HOSTILE = (

@@ -9,27 +9,18 @@ import os
 import subprocess
 import sys
 from configparser import ConfigParser
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 from shutil import which
 
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.command.main import SUBCOMMANDS, main
+from ingress.command.main import SUBCOMMANDS
 from ingress.installation import describe
+from tests.support.command import run
 from tests.support.process import CHECKOUT
 
 DEMO = str(CHECKOUT / "etc" / "demo" / "ingress.yaml")
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """:return: status, output, remarks."""
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        status = main(arguments)
-    return status, out.getvalue(), err.getvalue()
 
 
 class CommandTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config_file import load_config
 from ingress.migration.helm import objects_of
-from tests.command.test_main import run
+from tests.support.command import run
 from tests.support.manifest import ingress_manifest, service_manifest
 from tests.support.process import CHECKOUT
 

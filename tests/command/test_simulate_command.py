@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.command import log_lines, simulate_command
 from ingress.command.log_comparison import Comparison, Result
 from ingress.command.log_tally import Tally
-from tests.command.test_main import run
+from tests.support.command import run
 from tests.support.manifest import ingress_manifest, service_manifest
 from tests.support.objects import built
 

@@ -13,8 +13,8 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.expectation import KEYS
-from tests.command.test_main import run
 from tests.support.certs import CertificateAuthority
+from tests.support.command import run
 from tests.support.manifest import ingress_manifest, secret_manifest, service_manifest
 
 HOST = "shop.example"

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.failure import CannotRun
 from ingress.command.top_command import read_rates, screen, watch
-from tests.command.test_main import run
 from tests.command.test_progress import Terminal
+from tests.support.command import run
 
 
 def rule(host: str, rate: float, errors: float | None = 0.0, p99: float | None = 0.2) -> Any:

@@ -21,11 +21,11 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from ingress.downstream.opening import REASONS
 from ingress.problem_code import Code
 from ingress.proxy_protocol import Version, addresses_of, make_header
-from tests.command.test_main import run
 from tests.e2e.case import ProcessTestCase
 from tests.e2e.case import run as run_program
 from tests.support.chart import Document, Rendering, merged
 from tests.support.client import HTTPClient
+from tests.support.command import run
 from tests.support.endpoints import EchoEndpoint
 from tests.support.kubernetes_rules import faults
 from tests.support.kubernetes_schema import complaints

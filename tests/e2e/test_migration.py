@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 import grpc
 import yaml
 
-from tests.command.test_main import run
 from tests.e2e.case import ProcessTestCase
 from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient
+from tests.support.command import run
 from tests.support.echo_ports import free_port
 from tests.support.endpoints import RawEndpoint
 from tests.support.example import Example, ExampleRequest

@@ -21,8 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.explain.asked import ask
 from ingress.explain.explanation import explain
 from ingress.kube.objects import ConfigMap, Metadata
-from tests.command.test_main import run
 from tests.support.certs import CertificateAuthority
+from tests.support.command import run
 from tests.support.objects import FILES, built, ingress, secret, served
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "explain"
