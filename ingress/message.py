@@ -75,19 +75,19 @@ class HeadCache:
         "edited",
         "forwarded",
         "identity",
-        "is_weighed",
         "json_log",
         "nginx_log",
         "request_id",
         "upstream",
+        "weighed_in",
     )
 
     def __init__(self) -> None:
         self.identity = object()
         """Stands for the fields, so that they are recognised without being kept in memory."""
 
-        self.is_weighed = False
-        """Whether its memory has been counted by what keeps requests (`ingress.http1`)."""
+        self.weighed_in: object = None
+        """Where its memory has been counted last, by what keeps requests (`ingress.http1`)."""
 
         self.upstream: dict[bytes, EncodedFields] = {}
         """

@@ -54,13 +54,16 @@ class KnownRequests:
     :ivar limits: what they were checked by.
     """
 
-    __slots__ = ("_old", "_room", "_weight", "_young", "limits")
+    __slots__ = ("_generation", "_old", "_room", "_weight", "_young", "limits")
 
     def __init__(self, room: int = ROOM) -> None:
         self.limits: Limits | None = None
         self._room = room
         self._weight = 0
         """Bytes of the younger generation."""
+
+        self._generation = object()
+        """Stands for the younger generation, in the caches that have been weighed in it."""
 
         self._young: dict[bytes, KnownHead] = {}
         self._old: dict[bytes, KnownHead] = {}
@@ -83,7 +86,8 @@ class KnownRequests:
             known = self._old.get(data)
             if known is not None:
                 del self._old[data]
-                self._put(known, _ENTRY + len(data))
+                if known.request is not None:
+                    self._put(known, known.request)
         return known
 
     def keep(self, data: bytes, limits: Limits, request: Request) -> None:
@@ -97,29 +101,35 @@ class KnownRequests:
             # It has come in pieces this time. What connections remember is dropped with what is
             # here, so it stays the same.
             return
-        weight = _ENTRY + len(data)
-        if not request.cache.is_weighed:
-            # Requests that differ in their target or host alone share the rest.
-            request.cache.is_weighed = True
-            weight += len(data) + _FIELD * len(request.fields)
-        self._put(KnownHead(data, request), weight)
+        self._put(KnownHead(data, request), request)
 
-    def _put(self, known: KnownHead, weight: int) -> None:
-        self._weight += weight
-        if self._weight > self._room:
+    def _put(self, known: KnownHead, request: Request) -> None:
+        if self._weight + self._weigh(known, request) > self._room:
             _empty(self._old)
             self._old = self._young
-            self._young = {}
-            self._weight = weight
+            self._begin()
+        self._weight += self._weigh(known, request)
+        request.cache.weighed_in = self._generation
         self._young[known.data] = known
+
+    def _weigh(self, known: KnownHead, request: Request) -> int:
+        size = len(known.data)
+        if request.cache.weighed_in is self._generation:
+            # Requests that differ in their target or host alone share the rest.
+            return _ENTRY + size
+        return _ENTRY + 2 * size + _FIELD * len(request.fields)
+
+    def _begin(self) -> None:
+        self._young = {}
+        self._weight = 0
+        self._generation = object()
 
     def clear(self) -> None:
         """Forget all."""
         _empty(self._old)
         _empty(self._young)
         self._old = {}
-        self._young = {}
-        self._weight = 0
+        self._begin()
 
 
 def _empty(generation: dict[bytes, KnownHead]) -> None:

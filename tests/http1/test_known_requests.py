@@ -51,13 +51,26 @@ class KnownRequestsTests(SynchronousTestCase):
         """Fields weigh once for all that share them."""
 
         def count(shares: bool) -> int:
-            self.known.clear()
-            cache = HeadCache()
+            known, cache = KnownRequests(room=100_000), HeadCache()
             for number in range(1000):
-                self.keep(b"%d" % number, request(40, cache if shares else None))
-            return len(self.known)
+                known.keep(b"%d" % number, LIMITS, request(40, cache if shares else None))
+            return len(known)
 
         self.assertGreater(count(shares=True), count(shares=False) * 4)
+
+    def test_weight_of_used(self) -> None:
+        """What is used again, and so goes over to the next generation, weighs there as much."""
+        for shares in (False, True):
+            known = KnownRequests(room=100_000)
+            for number in range(100):
+                cache = HeadCache()
+                names = [b"%d" % number, b"%d again" % number] if shares else [b"%d" % number]
+                for name in names:
+                    known.keep(name, LIMITS, request(40, cache))
+                # Of those that share their fields, the one that they were weighed with is not used.
+                for earlier in range(number):
+                    known.find(b"%d again" % earlier if shares else b"%d" % earlier, LIMITS)
+            self.assertLessEqual(len(known), 2 * len(names) * 100_000 // (40 * 200))
 
     def test_dropped(self) -> None:
         """Whoever remembers what is dropped keeps no memory with it."""
