@@ -7,7 +7,7 @@ running process knows is added as ``live``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, Final
@@ -17,7 +17,7 @@ from ingress.admin.page import PageError, Query
 from ingress.explain.as_json import as_json
 from ingress.explain.as_text import as_text
 from ingress.explain.asked import Asked, NotAsked, ask
-from ingress.explain.explanation import Explanation, explain
+from ingress.explain.explanation import Explanation, explain, with_hints
 from ingress.policy.client_limits import ClientLimits
 from ingress.policy.limiter import LimitLevels
 from ingress.problem import Problem
@@ -49,16 +49,21 @@ def asked_of(query: Query) -> Asked:
         raise PageError(400, str(error)) from None
 
 
-def explained(built: Built, asked: Asked, found: Callable[[Problem], Found | None]) -> Explanation:
+def explained(
+    built: Built,
+    asked: Asked,
+    found: Callable[[Problem], Found | None],
+    reading: Iterable[Problem] = (),
+) -> Explanation:
     """
     Explain a request. This may take some tenths of a second if there are many rules.
 
+    :param reading: Problems of what `built` was made of.
     :param found: gives the places of Problems as they are known.
     """
-    explanation = explain(built, asked)
-    return replace(
-        explanation, problems=tuple(_placed(each, found(each)) for each in explanation.problems)
-    )
+    explanation = explain(built, asked, problems=dict.fromkeys((*reading, *built.all_problems())))
+    placed = tuple(_placed(each, found(each)) for each in explanation.problems)
+    return with_hints(built, replace(explanation, problems=placed))
 
 
 def _placed(problem: Problem, found: Found | None) -> Problem:

@@ -32,6 +32,7 @@ from ingress.admin.rates import rate_steps
 from ingress.admin.representation import Next, Resource, Value
 from ingress.admin.routes import HostOrder, order_steps, route_steps
 from ingress.admin.turns import Turns, in_slices
+from ingress.explain.left_out import OF_READING
 from ingress.live_config import RunInThread
 from ingress.routing.build import Built
 from ingress.routing.route import Route
@@ -113,7 +114,8 @@ class _Reader:
 
     async def explanation(self, query: Query) -> Value:
         built, generation = self._built(), self._proxy.published.generation
-        arguments = (explained, built, asked_of(query), self._proxy.found)
+        reading = tuple(each for each in self._proxy.problems if each.code in OF_READING)
+        arguments = (explained, built, asked_of(query), self._proxy.found, reading)
         explanation = await self._explaining.run(self._run_in_thread, *arguments)
         states = await self._states()
         exchanges = await self._last_exchanges(explanation.route)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ingress.explain.candidates import HostCandidate, HostKind
 from ingress.explain.explanation import Explanation
 from ingress.explain.heads import FieldChanges
-from ingress.explain.hints import placed
+from ingress.explain.told import placed
 from ingress.problem import Origin, coded, printable
 from ingress.routing.route import Route
 

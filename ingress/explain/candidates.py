@@ -125,15 +125,15 @@ def _hosts(snapshot: Snapshot, host: bytes) -> tuple[tuple[HostCandidate, ...], 
 def _distance(route: Route, path: bytes) -> tuple[int, int, str]:
     """:return: what sorts rules: those that would match if one thing were otherwise come first."""
     miss = _miss(route, path)
-    return (list(_Miss).index(miss), -_common(route, path), route.path)
+    common = common_length(route.path, path.decode("utf-8", "replace"))
+    return (list(_Miss).index(miss), -common, route.path)
 
 
-def _common(route: Route, path: bytes) -> int:
-    """:return: how many bytes a rule and a path have in common at the beginning."""
-    written = route.path.encode("utf-8", "replace")
+def common_length(one: str, other: str) -> int:
+    """:return: how many characters are the same at the beginning."""
     return next(
-        (index for index, (a, b) in enumerate(zip(written, path, strict=False)) if a != b),
-        min(len(written), len(path)),
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from ingress.explain.asked import Asked
+from ingress.explain.told import TO_CHANGE, change_of
 from ingress.problem import Problem, coded
 from ingress.problem_code import Code
 from ingress.routing.build import Built
@@ -73,9 +74,15 @@ def certificate_hints(built: Built, told: Told) -> Iterator[str]:
     refused = "clients will not accept the certificate"
     if certificate is None or not any(_is_for(asked.server_name, n) for n in certificate.names):
         yield f"{refused}: {reason}"
-        yield from (f"because: {coded(each)}" for each in told.problems if each.code in OF_TLS)
+        because = [each for each in told.problems if each.code in OF_TLS]
+        for problem in because:
+            yield f"because: {coded(problem)}"
+            yield from change_of(problem)
+        if not because:
+            yield f"{TO_CHANGE}a tls entry of an Ingress, with the host {asked.server_name}"
     elif certificate.not_after < told.moment:
         yield f"{refused}: it ended on {certificate.not_after:%Y-%m-%d}"
+        yield f"{TO_CHANGE}the certificate in Secret {'/'.join(certificate.identity.secret)}"
 
 
 def _is_for(name: str, written: str) -> bool:

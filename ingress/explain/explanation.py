@@ -4,7 +4,7 @@ The explanation of one request: why it gets its answer, from the certificate to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -17,10 +17,8 @@ from ingress.exchange.client import Client
 from ingress.explain.asked import Asked
 from ingress.explain.candidates import Candidates, find_candidates
 from ingress.explain.certificate import (
-    OF_TLS,
     certificate_for,
     certificate_hints,
-    owners_of_tls,
 )
 from ingress.explain.dry_run import DryExchange, PolicyDecision, client_of, serve_assumed
 from ingress.explain.heads import (
@@ -30,17 +28,17 @@ from ingress.explain.heads import (
     response_changes,
     target_of,
 )
-from ingress.explain.hints import hints_of, loop_hints, next_url, owners_of_host
+from ingress.explain.hints import hints_of, loop_hints, next_url
 from ingress.explain.places import Places, places_of
 from ingress.explain.protocols import client_protocol, endpoint_protocol
+from ingress.explain.related_problems import related_problems
 from ingress.http1.request_head import parse_request_head
 from ingress.kube.objects import Ingress
 from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, PREFIX
 from ingress.policy.decision import Proceed
 from ingress.policy.feature import RouteFeature
-from ingress.problem import Origin, Problem, quoted
-from ingress.problem_code import Code
+from ingress.problem import Origin, Problem
 from ingress.routing.build import Built
 from ingress.routing.match import find_passthrough
 from ingress.routing.passthrough import Passthrough
@@ -124,7 +122,7 @@ def explain(
     built: Built,
     asked: Asked,
     *,
-    problems: Sequence[Problem] | None = None,
+    problems: Iterable[Problem] | None = None,
     now: datetime | None = None,
     seed: int = 0,
 ) -> Explanation:
@@ -182,7 +180,7 @@ def explain(
         sent_head=dry.upstream_head,
         answer_head=dry.answer.partition(b"\r\n\r\n")[0],
         settings=_settings(route),
-        problems=_problems(built, route, problems, asked, candidates),
+        problems=related_problems(built, asked, request, candidates, route, problems=problems),
         places=places_of(built, routes_of(candidates)),
         hints=(),
     )
@@ -225,6 +223,8 @@ def routes_of(candidates: Candidates | None) -> list[Route]:
 
 def with_hints(built: Built, explanation: Explanation) -> Explanation:
     """:return: the same with its hints, which depend on everything else in it."""
+    if explanation.passthrough is not None:
+        return explanation
     request = _parse(built, explanation.asked)
     hints = list(hints_of(built, explanation, request))
     if explanation.redirect:
@@ -358,37 +358,6 @@ def _settings(route: Route | None) -> tuple[str, ...]:
         return ()
     policies = set(map(id, route.policies))
     return tuple(each.explain() for each in route.features if id(each) not in policies)
-
-
-def _problems(
-    built: Built,
-    route: Route | None,
-    problems: Sequence[Problem] | None,
-    asked: Asked,
-    candidates: Candidates | None,
-) -> tuple[Problem, ...]:
-    """
-    The Problems of the Ingress and the Service of a rule, and of the certificates of its host; not
-    those of other backends. Of a host that no rule has, those of the Ingresses that name it.
-    """
-    known = built.all_problems() if problems is None else problems
-    owners = {("Ingress", *route.ingress)} if route is not None else set()
-    if candidates is not None and candidates.host is None:
-        owners |= owners_of_host(built, asked.server_name)
-    upstream = route.upstream if route is not None else None
-    if upstream is not None:
-        owners.add(("Service", *upstream[:2]))
-    named = "" if upstream is None else quoted(f"{upstream.service}:{upstream.port}")
-    tls = owners_of_tls(built, asked.server_name) if asked.is_secure else ()
-    return tuple(
-        each
-        for each in known
-        if (
-            (each.kind, each.namespace, each.name) in owners
-            and (each.code is not Code.SERVICE_WITHOUT_ENDPOINTS or each.value in ("", named))
-        )
-        or (each.code in OF_TLS and (each.kind, each.namespace, each.name) in tls)
-    )
 
 
 def _location(dry: DryExchange) -> str:

@@ -311,6 +311,23 @@ class ExplanationTests(ResourceTestCase):
             value["problems"][0].startswith("SVC001 shop.yaml, line 12: "), value["problems"]
         )
 
+    def test_not_read(self) -> None:
+        """A 404 names the files and Ingresses that could not be read, and what is left out, placed."""
+        bad = ingress("a.example", {"/bad%zz": "web:80"}, name="bad")
+        result = built(ingress("a.example", {"/x": "web:80"}), bad, served("web"))
+        self.hand.published.publish(result)
+        (left_out,) = [each for each in result.all_problems() if "escape" in str(each)]
+        self.hand.found[left_out] = Found(NOW, Origin("bad.yaml", 12))
+        file = Problem("is not YAML", origin=Origin("c.yaml", 3), code=Code.FILE_NOT_PARSED)
+        self.hand.problems = [file, left_out, Problem("other", code=Code.CONFIG_MAP_KEY)]
+        hints = self.value("explain", url="a.example/bad")["hints"]
+        self.assertTrue(hints[0].startswith("left out: RUL004 bad.yaml, line 12: "), hints)
+        self.assertEqual(hints[-2:], [
+            "not read, and may have a rule for it: FIL002 c.yaml, line 3: is not YAML",
+            "to change: the file, on that line or just above it",
+        ])  # fmt: skip
+        self.hand.problems = []
+
     def test_wrong(self) -> None:
         """What no client could ask for is refused, with what is accepted."""
         for query, words in (

@@ -38,6 +38,9 @@ REQUESTS = (
     ("https://foreign.example/",),
     # A canary that no rule has been made for.
     ("http://alone.example/",),
+    # Rules that were left out, of a host that has others, and a class that is not served there.
+    ("http://left.example/bucket",),
+    ("http://left.example/other",),
     # 503: no Service, no pod, no port, and a path that is closed.
     ("https://shop.example/gone",),
     ("https://shop.example/cart",),
@@ -46,6 +49,7 @@ REQUESTS = (
     # Redirects without end.
     ("http://secure.example/", "-H", "X-Forwarded-Proto: https"),
     ("http://loop.example/",),
+    ("http://secure.example/",),
     # A path that the regular expressions of a neighbour take.
     ("http://api.example/v1/cart",),
     ("http://api.example/v1beta/x",),
@@ -100,12 +104,13 @@ class CertificateTests(SynchronousTestCase):
         """So does one that is not there; a host that no entry has is told."""
         self.assertIn("does not exist", self.hints()[1])
         told = self.hints("a.example", host="b.example")
-        self.assertIn("no tls entry has this host, so the self-signed one is served", told[-1])
+        self.assertIn("no tls entry has this host, so the self-signed one is served", told[-2])
 
     def test_ended(self) -> None:
         """One that has ended is told, with the day."""
-        (told,) = self.hints("a.example", ends=True)
+        told, change = self.hints("a.example", ends=True)
         self.assertRegex(told, r"it ended on \d{4}-\d\d-\d\d")
+        self.assertEqual(change, "to change: the certificate in Secret default/pair")
 
 
 class ClosedTests(SynchronousTestCase):
@@ -124,5 +129,6 @@ class ClosedTests(SynchronousTestCase):
             result = built(
                 ingress("a.example", {"/": "web:80"}), served("web"), item, config=config
             )
-            [because] = explain(result, ask("http://a.example/"), now=datetime.now(UTC)).hints
+            because, change = explain(result, ask("http://a.example/"), now=datetime.now(UTC)).hints
             self.assertIn(words, because)
+            self.assertEqual(change, "to change: the key of the ConfigMap to what is accepted")
