@@ -4,11 +4,11 @@ TLS that ends at endpoints, beside hosts whose TLS ends at the proxy, through th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -213,9 +213,9 @@ class PassthroughTests(ProcessTestCase):
             client = self.plain()
             client.sendall(data)
             # Closed with input that nobody has read, it is reset: before or after our own end.
-            with suppress(OSError):
+            with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_WR)
-            with suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError):
                 while answer := client.recv(4096):
                     self.assertEqual(answer[:1], b"\x15", data)
 
