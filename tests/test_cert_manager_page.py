@@ -18,7 +18,7 @@ from tests.support.process import CHECKOUT
 CLASS = {
     "apiVersion": "networking.k8s.io/v1",
     "kind": "IngressClass",
-    "metadata": {"name": "nginx"},
+    "metadata": {"name": "twisted"},
     "spec": {"controller": "txingress.dev/ingress"},
 }
 
@@ -32,12 +32,12 @@ class CertManagerPageTests(SynchronousTestCase):
         text = (CHECKOUT / "docs" / "cert-manager.md").read_text()
         found = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
         self.issuer, self.ingress = found
-        self.challenge = Challenge("shop.example", class_name="nginx")
+        self.challenge = Challenge("shop.example", class_name="twisted")
 
     def explain(self, *objects: object) -> str:
         (self.folder / "all.yaml").write_text(yaml.safe_dump_all([CLASS, self.ingress, *objects]))
         (self.folder / "ingress.yaml").write_text(
-            "source: {files: [all.yaml]}\nclass: {name: nginx}\n"
+            "source: {files: [all.yaml]}\nclass: {name: twisted}\n"
             "listen: {http: tcp:8080, https: tcp:8443}\n"
         )
         config = str(self.folder / "ingress.yaml")

@@ -34,6 +34,14 @@ class ContributingTests(SynchronousTestCase):
             self.assertRegex(makefile, rf"(?m)^{target}:")
             self.assertRegex(makefile, rf"(?m)^#   make {target} ")
 
+    def test_copied(self) -> None:
+        """What stands behind a target is a comment for the shell, also on lines of its own."""
+        for page in ("CONTRIBUTING.md", "README.md", "benchmarks/README.md"):
+            text = (CHECKOUT / page).read_text()
+            for command in re.findall(r"^    (make .*(?:\n     .*)*)$", text, re.MULTILINE):
+                words = shlex.split(command.replace("\\\n", " "), comments=True)[2:]
+                self.assertEqual([each for each in words if "=" not in each], [], page)
+
     def test_help(self) -> None:
         """``make help`` lists every target that can be called."""
         makefile = (CHECKOUT / "Makefile").read_text()

@@ -441,6 +441,34 @@ class ManifestTests(SynchronousTestCase):
                 count += 1
         self.assertGreater(count, 5)
 
+    def test_class(self) -> None:
+        """An Ingress for a cluster has the class of the proxy, or the page says to add it."""
+        included = [page for page in DOCS.glob("*.md") if "{literalinclude}" in page.read_text()]
+        self.assertGreater(len(included), 4)
+        for page in (*included, CHECKOUT / "examples" / "ingress-nginx" / "README.md"):
+            self.assertIn("add the class of the proxy to ", page.read_text(), page.name)
+        unnamed = {
+            page
+            for page, _, documents in self.blocks
+            for each in documents
+            if isinstance(each, dict) and each.get("kind") == "Ingress"
+            if "ingressClassName" not in each["spec"]
+            if "kubernetes.io/ingress.class" not in each["metadata"].get("annotations", {})
+        }
+        # They need no cluster.
+        self.assertEqual(unnamed, {"quick-start.md", "embedding.md", "policies.md"})
+
+    def test_examples(self) -> None:
+        """The configuration for an example by hand serves it."""
+        text = (CHECKOUT / "examples" / "ingress-nginx" / "README.md").read_text()
+        file = self.folder / "ingress.yaml"
+        config = yaml.safe_load(_YAML.findall(text)[0])
+        config["source"]["files"] = [str(CHECKOUT / each) for each in config["source"]["files"]]
+        file.write_text(yaml.safe_dump(config))
+        (url,) = re.findall(r"-H 'Host: (\S+)' http://localhost:8080/$", text, re.MULTILINE)
+        output = run("explain", f"http://{url}/app1", "--config", str(file))[1]
+        self.assertIn("-> the endpoint 127.0.0.1:3000 of default/app-root:80 answers", output)
+
     def test_configurations(self) -> None:
         """What has keys of the configuration is one."""
         keys = yaml.safe_load((CHECKOUT / "etc" / "ingress.yaml").read_text()).keys()
