@@ -99,7 +99,8 @@ def _client(explanation: Explanation) -> Iterator[str]:
     scheme = "https" if client.is_secure else "http"
     address = client.address.decode("ascii", "replace")
     yield f"{address} over {scheme}; {explanation.client_reason}"
-    yield explanation.client_protocol
+    if explanation.client_protocol:
+        yield explanation.client_protocol
 
 
 def _worth_telling(hosts: Sequence[HostCandidate]) -> Iterator[HostCandidate]:

@@ -211,7 +211,8 @@ def passed_through(explanation: Explanation, passthrough: Passthrough) -> Explan
         verdicts=(),
         undecided=(),
         endpoint=None,
-        hints=(),
+        client_protocol="",
+        settings=(),
         passthrough=passthrough,
     )
 

@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import UpstreamKey
 from ingress.explain.as_json import as_json
-from ingress.explain.as_text import summary
+from ingress.explain.as_text import as_text, summary
 from ingress.explain.asked import ask
 from ingress.explain.differences import find_differences
-from ingress.explain.explanation import explain
+from ingress.explain.explanation import explain, with_hints
 from ingress.kube.objects import Ingress
 from ingress.routing.build import Built
 from ingress.routing.passthrough import Passthrough
@@ -92,6 +92,10 @@ class ExplainedTests(SynchronousTestCase):
         self.assertIsNone(told.endpoint)
         refused = explain(result, ask("https://a.example/x", client="198.51.100.1"), now=NOW)
         self.assertIn("closed", summary(refused))
+        # Certificate, protocol and settings of the proxy do not matter.
+        self.assertEqual(with_hints(result, told).hints, ())
+        for absent in ("self-signed", "HTTP/", "settings"):
+            self.assertNotIn(absent, as_text(told))
         http = explain(result, ask("http://a.example/x", client="192.0.2.7"), now=NOW)
         self.assertEqual((http.status, http.passthrough), (308, None))
 
