@@ -132,15 +132,16 @@ class Health:
         Note the head of a response, which ends an ejection. The count of failures stays, because
         the response may still break off.
 
-        :param began_at: the time of the request.
+        :param began_at: the time of the request. One of the same turn as the ejection has the same
+            time, and was sent before it.
         """
-        if key in self._ejected and began_at >= self.failing[key].ejected_at:
+        if key in self._ejected and began_at > self.failing[key].ejected_at:
             self._return(key)
 
     def succeeded(self, key: HealthKey, began_at: float) -> None:
         """Note a whole response, which makes up for all failures before it."""
         failing = self.failing.get(key)
-        if failing is None or (failing.is_ejected and began_at < failing.ejected_at):
+        if failing is None or (failing.is_ejected and began_at <= failing.ejected_at):
             return
         if failing.is_ejected:
             self._return(key)

@@ -105,6 +105,15 @@ class HealthTests(SynchronousTestCase):
         self.break_down(MAX_FAILURES)
         self.assertEqual(self.delay(), FIRST_EJECTION)
 
+    def test_same_turn(self) -> None:
+        """A request of the turn of the ejection was sent before it: its time is that of the turn."""
+        began_at = self.clock.seconds()
+        self.break_down(MAX_FAILURES)
+        self.clock.advance(0.5)
+        self.health.answered(KEY, began_at)
+        self.health.succeeded(KEY, began_at)
+        self.assertTrue(self.health.is_ejected(KEY))
+
     def test_head_forgives_less(self) -> None:
         """An endpoint whose responses always break off is ejected for longer each time."""
         self.break_down(MAX_FAILURES)
