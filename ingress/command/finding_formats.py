@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ingress.command.findings import Finding
+from ingress.counted_noun import counted
 from ingress.problem_code import Severity
 
 Counts = Mapping[str, int]
@@ -22,14 +23,13 @@ or an error: ``ingresses``, ``same``, ``differ``, ``ignored`` and ``error``.
 
 
 def _sentence(counts: Counts) -> str:
-    number = counts["ingresses"]
     parts = (
         f"{counts['same']} as written",
         f"{counts['differ']} differ",
         f"{counts['ignored']} with something ignored",
         f"{counts['error']} with an error",
     )
-    return f"{number} {'Ingress' if number == 1 else 'Ingresses'}: {', '.join(parts)}"
+    return f"{counted(counts['ingresses'], 'Ingress')}: {', '.join(parts)}"
 
 
 def _as_text(findings: list[Finding], counts: Counts) -> Iterator[str]:

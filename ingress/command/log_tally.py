@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ingress.command.log_comparison import Comparison, Result
+from ingress.counted_noun import counted
 from ingress.problem import Origin
 from ingress.routing.build import Built
 
@@ -156,7 +157,7 @@ def report(tally: Tally) -> Iterator[str]:
         yield from _examples(tally.malformed)
     counts: Mapping[Result, int] = tally.counts
     numbers = ", ".join(f"{counts[result]} {result.name.lower()}" for result in Result)
-    yield f"{tally.lines} lines: {numbers}"
+    yield f"{counted(tally.lines, 'line')}: {numbers}"
 
 
 def _subject(tally: Tally, difference: Difference) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from ingress.command.findings import Finding, findings_of
 from ingress.command.offline import Offline
+from ingress.counted_noun import counted
 from ingress.kube.objects import Ingress
 from ingress.migration.verdict import OPERATOR, WORST_FIRST, Part, Row, Verdict, plain, worst
 from ingress.policy.annotation import PREFIX
@@ -211,8 +212,9 @@ def _told(found: list[Finding]) -> str:
         texts = [f"as today: {_words(each)}" for each in found if each.code in _SHOWNAS_BEFORE]
     details = sum(each.code == Code.ANNOTATION_DIFFERS for each in found)
     if details:
-        names = "annotation" if details == 1 else "annotations"
-        texts.append(f"{details} {names} with differences in detail (txingress check)")
+        texts.append(
+            f"{counted(details, 'annotation')} with differences in detail (txingress check)"
+        )
     return "; ".join(texts)
 
 

@@ -16,6 +16,7 @@ from ingress.command.expectation import Expectation, Miss, misses_of, read_expec
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.offline import load
 from ingress.command.options import add_objects, cluster_of
+from ingress.counted_noun import counted
 from ingress.explain.as_text import as_text
 from ingress.explain.explanation import explain
 from ingress.problem import printable
@@ -76,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     failed = [verdict for verdict in verdicts if verdict.misses]
     for verdict in failed:
         _print(verdict)
-    print(f"{len(verdicts)} requests: {len(verdicts) - len(failed)} as expected, {len(failed)} not")
+    number = counted(len(verdicts), "request")
+    print(f"{number}: {len(verdicts) - len(failed)} as expected, {len(failed)} not")
     if arguments.junit is not None:
         _write_report(arguments.junit, verdicts)
     return FOUND if failed else FINE

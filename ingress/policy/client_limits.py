@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
+from ingress.counted_noun import counted
 from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, Annotations
@@ -268,14 +269,15 @@ class ClientLimits(GatedPolicy):
     def explain(self) -> str:
         """Feature."""
         parts = [
-            f"{most} requests {'a second' if limit == 'rps' else 'a minute'} "
+            f"{counted(most, 'request')} {'a second' if limit == 'rps' else 'a minute'} "
             f"and {min(most * self.multiplier, _MOST)} more at once"
             for limit, most in self.rates
         ]
         if self.connections:
-            parts.append(f"{self.connections} requests in progress")
+            parts.append(f"{counted(self.connections, 'request')} in progress")
         if self.most_in_progress:
-            parts.append(f"{self.most_in_progress} requests in progress at all rules together")
+            number = counted(self.most_in_progress, "request")
+            parts.append(f"{number} in progress at all rules together")
         statuses = " or ".join(map(str, dict.fromkeys(self.statuses)))
         what = f"would get {statuses} (a dry run only counts them)"
         if not self.is_dry:

@@ -135,7 +135,7 @@ class TestCommandTests(SynchronousTestCase):
             ],
         )
         self.assertIn("    -> the endpoint 192.0.2.1:80 of default/api:80 answers", lines)
-        self.assertEqual(lines[-1], "1 requests: 0 as expected, 1 not")
+        self.assertEqual(lines[-1], "1 request: 0 as expected, 1 not")
 
     def test_mistakes(self) -> None:
         """A file with mistakes is not run: each is told with its line and what is accepted."""
