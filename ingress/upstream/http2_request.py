@@ -24,6 +24,12 @@ some of them.
 MAX_HEADS: Final = 8
 """How many heads are kept with the same fields: for the methods of a service of gRPC."""
 
+MAX_ALL_HEADS: Final = 2048
+"""
+How many heads are added before those are dropped that were added as many before: clients choose
+fields as well, and a connection can hold several sets of them.
+"""
+
 _TE: Final = encode_field(b"te", b"trailers")
 _SCHEMES: Final = (encode_field(b":scheme", b"http"), encode_field(b":scheme", b"https"))
 _ID: Final = encode_name(b"x-request-id")
@@ -63,6 +69,27 @@ class _KnownHead:
         )
 
 
+class _KeptHeads:
+    """Which sets of fields have got a head of late; a set is named as often as it has got one."""
+
+    __slots__ = ("_former", "_recent")
+
+    def __init__(self) -> None:
+        self._recent: list[dict[bytes, object]] = []
+        self._former: list[dict[bytes, object]] = []
+
+    def added_to(self, heads: dict[bytes, object]) -> None:
+        self._recent.append(heads)
+        if len(self._recent) >= MAX_ALL_HEADS:
+            for each in self._former:
+                each.clear()
+            self._former = self._recent
+            self._recent = []
+
+
+_kept: Final = _KeptHeads()
+
+
 def encode_request(request: UpstreamRequest, *, is_secure: bool) -> bytes:
     """
     :param is_secure: whether the connection uses TLS.
@@ -78,6 +105,7 @@ def encode_request(request: UpstreamRequest, *, is_secure: bool) -> bytes:
             if len(heads) >= MAX_HEADS:
                 heads.clear()
             heads[request.target] = known
+            _kept.added_to(heads)
     forwarded = request.forwarded
     lines = _forwarded.get(forwarded)
     if lines is None:

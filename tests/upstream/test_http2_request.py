@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.encoded_fields import EncodedFields
 from ingress.http2.hpack_decoder import HPACKDecoder
 from ingress.message import Request, UpstreamRequest
-from ingress.upstream.http2_request import MAX_HEADS, MAX_KEPT, encode_request
+from ingress.upstream.http2_request import MAX_ALL_HEADS, MAX_HEADS, MAX_KEPT, encode_request
 
 FORWARDED = b"X-Real-IP: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n"
 
@@ -88,3 +88,16 @@ class EncodeRequestTests(SynchronousTestCase):
         target = b"/" + b"a" * 2 * MAX_KEPT
         self.assertIn((b":path", target), sent(make_request(self.fields, target)))
         self.assertNotIn(target, heads)
+
+    def test_bound_of_all(self) -> None:
+        """However many sets of fields there are, their heads are few; the last ones are kept."""
+        every = []
+        for number in range(3 * MAX_ALL_HEADS):
+            fields = EncodedFields([(b"x-number", b"%d" % number)])
+            self.assertIn((b"x-number", b"%d" % number), sent(make_request(fields)))
+            every.append(fields)
+        self.assertLessEqual(sum(len(each.heads or {}) for each in every), 2 * MAX_ALL_HEADS)
+        self.assertEqual(len(every[-1].heads or {}), 1)
+        # A set that was emptied is as good as new.
+        self.assertIn((b"x-number", b"0"), sent(make_request(every[0])))
+        self.assertEqual(len(every[0].heads or {}), 1)
