@@ -272,7 +272,8 @@ class Shadow:
     def stop(self) -> tuple[int, str]:
         """:return: its status and output."""
         if self._ended is None:
-            self._process.send_signal(signal.SIGINT)
+            # Not SIGINT, which a shell lets what it runs in the background ignore.
+            self._process.send_signal(signal.SIGTERM)
             output, _ = self._process.communicate(timeout=PATIENCE)
             self._stderr.close()
             self._ended = self._process.returncode, output
