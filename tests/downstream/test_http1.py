@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NoReturn
-
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +9,7 @@ from ingress.config import Config, Limits
 from ingress.downstream.http1 import (
     MAX_PIPELINED,
 )
-from ingress.endpoint import Upstream
+from ingress.endpoint import UpstreamKey
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from tests.support.corpus import (
@@ -43,21 +40,16 @@ MUCH = b"x" * (8 * CAPACITY)
 """More than all buffers between a client and an endpoint hold together."""
 
 
-class Broken(Upstream):
-    """An Upstream with a fault of our own."""
+class BrokenKey(UpstreamKey):
+    """The key of an Upstream with a fault of our own: it cannot be looked up."""
 
-    @property
-    def speaks_http2(self) -> NoReturn:
+    def __hash__(self) -> int:
         raise ZeroDivisionError
-
-    @speaks_http2.setter
-    def speaks_http2(self, value: bool) -> None:
-        pass
 
 
 def broken_snapshot() -> Snapshot:
-    snapshot = snapshot_of(ENDPOINT)
-    return replace(snapshot, upstreams={UPSTREAM: Broken(UPSTREAM, (ENDPOINT,))})
+    route = Route(ingress=("default", "web"), upstream=BrokenKey(*UPSTREAM))
+    return snapshot_of(ENDPOINT, route=route)
 
 
 class OneRequestTests(SynchronousTestCase):
