@@ -17,6 +17,7 @@ import gc
 import json
 import os
 import re
+import select
 import socket
 import sys
 import time
@@ -185,6 +186,17 @@ class Process:
                 self.poll(0)
             self._endpoint.send(response[start : start + PIECE])
 
+    def is_asked(self) -> bool:
+        """Whether a request has come to the endpoint, or begun to."""
+        if self._endpoint is None:
+            return bool(select.select([self._listening], [], [], 0)[0])
+        try:
+            if self._endpoint.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                return True
+        except BlockingIOError:
+            return False
+        return bool(self._receive())  # Nothing: the proxy has ended the connection.
+
     def answer_grpc(self) -> None:
         """The same for a call of gRPC."""
         self.poll(0)
@@ -307,14 +319,18 @@ class Runs:
         def is_served() -> bool:
             client = Client(self._process)
             client.send(request)
-            self._process.turn()
-            self._process.turn()
-            is_there = not client._receive().startswith(b"HTTP/1.1 404")
-            if is_there:
+            refusal = bytearray()
+
+            def is_decided() -> bool:
+                refusal.extend(client._receive())
+                return bool(refusal) or self._process.is_asked()
+
+            self._process.wait(is_decided, "an answer, or a request")
+            if not refusal:
                 self._process.answer(0, SMALL)
                 client.read(SMALL[-8:], b"200")
             client.close()
-            return is_there
+            return not refusal
 
         self._process.wait(is_served, f"{number} hosts")
         # Until what comes after it, which is spread over some time, is over as well.
