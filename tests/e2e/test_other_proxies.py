@@ -117,7 +117,7 @@ frontend accepts-tls
     http-request return status 200 content-type text/plain lf-string "%[src] %[dst_port]"
 """
 
-NGINX = """
+NGINX_BEGIN = """
 daemon off;
 master_process off;
 pid {folder}/nginx.pid;
@@ -130,6 +130,12 @@ http {{
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     ssl_certificate {pem}; ssl_certificate_key {pem};
+"""
+"""Its settings up to its first server for HTTP, in a folder of its own."""
+
+NGINX = (
+    NGINX_BEGIN
+    + """
     server {{
         listen 127.0.0.1:{accepts} proxy_protocol;
         listen 127.0.0.1:{accepts_tls} ssl proxy_protocol;
@@ -145,6 +151,7 @@ stream {{
     server {{ listen 127.0.0.1:{tls}; proxy_pass 127.0.0.1:{https}; proxy_protocol on; }}
 }}
 """
+)
 
 NAMES = ("v1", "v2", "tls", "ended", "accepts", "accepts_tls", "passed", "passed_openssl")
 

@@ -14,7 +14,14 @@ from unittest import skipUnless
 
 from tests.e2e.case import ProcessTestCase, run
 from tests.e2e.test_client_addresses import FILES, settings
-from tests.e2e.test_other_proxies import FETCHED, OTHER, Program, free_port, program
+from tests.e2e.test_other_proxies import (
+    FETCHED,
+    NGINX_BEGIN,
+    OTHER,
+    Program,
+    free_port,
+    program,
+)
 from tests.support.certs import CertificateAuthority
 from tests.support.manifest import (
     Manifest,
@@ -25,23 +32,14 @@ from tests.support.manifest import (
 )
 from tests.support.process import wait_until
 
-NGINX = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-load_module {module};
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    ssl_certificate {pem}; ssl_certificate_key {pem};
+NGINX = (
+    NGINX_BEGIN
+    + """
     {http}
 }}
 {stream}
 """
+)
 
 
 @skipUnless(os.environ.get("TXINGRESS_TEST_OTHER_PROXIES"), "make other-proxies runs these")
