@@ -4,23 +4,17 @@ Tests for `ingress.admin.live_stream`.
 
 from __future__ import annotations
 
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.admin.live_stream import INTERVAL, SILENCE
 from ingress.admin.page import LiveContent, Page, PageRequest
-from ingress.admin.readiness import Readiness
-from ingress.admin.site import make_admin_site
 from ingress.admin.streaming import STALL_TIMEOUT
-from ingress.admin.turns import Turns
+from tests.support.admin_stream import AdminStreamCase
 
 
-class LiveStreamTests(SynchronousTestCase):
+class LiveStreamTests(AdminStreamCase):
     """A page that goes on, through the whole of Twisted's server."""
 
     def setUp(self) -> None:
@@ -28,13 +22,7 @@ class LiveStreamTests(SynchronousTestCase):
         self.made = 0
         self.waiting: Deferred[None] | None = None
         self.is_silent = False
-        site = make_admin_site(Readiness(), Turns(self.clock), {"page": Page(self.page)})
-        site.doStart()
-        self.addCleanup(site.doStop)
-        address = IPv4Address("TCP", "127.0.0.1", 1)
-        self.protocol = site.buildProtocol(address)
-        self.transport = StringTransport(peerAddress=address)
-        self.protocol.makeConnection(self.transport)
+        self.connect(self.clock, Page(self.page))
 
     async def page(self, request: PageRequest) -> LiveContent:
         return LiveContent(b"text/plain", self.next, b"still here\n")
@@ -49,17 +37,6 @@ class LiveStreamTests(SynchronousTestCase):
 
     def request(self, method: str = "GET") -> None:
         self.protocol.dataReceived(f"{method} /page HTTP/1.0\r\n\r\n".encode())
-
-    @property
-    def body(self) -> bytes:
-        body: bytes = self.transport.value().partition(b"\r\n\r\n")[2]
-        return body
-
-    @property
-    def producer(self) -> IPushProducer:
-        producer: IPushProducer | None = self.transport.producer
-        assert producer is not None
-        return producer
 
     def test_goes_on(self) -> None:
         """There is a piece at once, and another one each second."""

@@ -7,17 +7,11 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.admin.page import Content, Page, PageRequest
-from ingress.admin.readiness import Readiness
-from ingress.admin.site import make_admin_site
 from ingress.admin.streaming import SLICE, STALL_TIMEOUT, WRITTEN_AT_ONCE
-from ingress.admin.turns import Turns
+from tests.support.admin_stream import AdminStreamCase
 from tests.support.turn_clock import TurnClock
 
 
@@ -25,7 +19,7 @@ class BrokenError(Exception):
     """What a page may raise."""
 
 
-class StreamTests(SynchronousTestCase):
+class StreamTests(AdminStreamCase):
     """An answer in pieces, through the whole of Twisted's server."""
 
     def setUp(self) -> None:
@@ -34,12 +28,7 @@ class StreamTests(SynchronousTestCase):
         self.is_closed = False
         self.pieces = [b"piece"] * 5
         self.cost = 0.0
-        site = make_admin_site(Readiness(), Turns(self.clock), {"page": Page(self.page)})
-        site.doStart()
-        self.addCleanup(site.doStop)
-        self.protocol = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 1))
-        self.protocol.makeConnection(self.transport)
+        self.connect(self.clock, Page(self.page))
 
     async def page(self, request: PageRequest) -> Content:
         return Content(b"text/plain", self.produce())
@@ -59,17 +48,6 @@ class StreamTests(SynchronousTestCase):
 
     def turn(self, count: int = 1) -> None:
         self.clock.pump([0] * count)
-
-    @property
-    def body(self) -> bytes:
-        body: bytes = self.transport.value().partition(b"\r\n\r\n")[2]
-        return body
-
-    @property
-    def producer(self) -> IPushProducer:
-        producer: IPushProducer | None = self.transport.producer
-        assert producer is not None
-        return producer
 
     def assert_over(self) -> None:
         """Nothing is left that would be done later."""
